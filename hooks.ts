@@ -201,8 +201,13 @@ const eventTypes: Readonly<Record<WorkflowEvent["type"], true>> = {
   update_completed: true,
 };
 
-/** A name in camel case. */
-type Camel<Name extends string> = Name extends `${infer First}_${infer Rest}` ? `${First}${Capitalize<Camel<Rest>>}`
+/**
+ * A name in camel case.
+ *
+ * @internal
+ */
+export type Camel<Name extends string> = Name extends `${infer First}_${infer Rest}`
+  ? `${First}${Capitalize<Camel<Rest>>}`
   : Name;
 
 /**

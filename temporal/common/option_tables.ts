@@ -37,57 +37,93 @@ const ignored = (names: string): OptionTable => all("ignored", names);
 
 const noPlugins = refused("pass what they set as options");
 
-const ignoredByWorker = [
-  "identity",
-  "buildId",
-  "useVersioning",
-  "workerDeploymentOptions",
-  "namespace",
-  "patchActivationCallback",
-  "shutdownGraceTime",
-  "shutdownForceTime",
-  "tuner",
-  "maxConcurrentActivityTaskExecutions",
-  "maxConcurrentLocalActivityExecutions",
-  "maxConcurrentNexusTaskExecutions",
-  "enableNonLocalActivities",
-  "disablePayloadErrorLimit",
-  "maxActivitiesPerSecond",
-  "maxTaskQueueActivitiesPerSecond",
-  "maxEagerActivityReservationsPerWorkflowTask",
-  "maxConcurrentWorkflowTaskExecutions",
-  "nonStickyToStickyPollRatio",
-  "maxConcurrentWorkflowTaskPolls",
-  "workflowTaskPollerBehavior",
-  "activityTaskPollerBehavior",
-  "nexusTaskPollerBehavior",
-  "maxConcurrentActivityTaskPolls",
-  "maxConcurrentNexusTaskPolls",
-  "stickyQueueScheduleToStartTimeout",
-  "maxCachedWorkflows",
-  "workflowThreadPoolSize",
-  "maxHeartbeatThrottleInterval",
-  "defaultHeartbeatThrottleInterval",
-  "workflowFailureErrorTypes",
-  "enableSDKTracing",
-  "showStackTraceSources",
-  "debugMode",
-  "reuseV8Context",
-  "bundlerOptions",
-] as const;
-
 /**
  * Options of a worker that are accepted, without effect.
  *
  * @category Temporal
  */
-export type IgnoredWorkerOption = (typeof ignoredByWorker)[number];
+export type IgnoredWorkerOption =
+  | "identity"
+  | "buildId"
+  | "useVersioning"
+  | "workerDeploymentOptions"
+  | "namespace"
+  | "patchActivationCallback"
+  | "shutdownGraceTime"
+  | "shutdownForceTime"
+  | "tuner"
+  | "maxConcurrentActivityTaskExecutions"
+  | "maxConcurrentLocalActivityExecutions"
+  | "maxConcurrentNexusTaskExecutions"
+  | "enableNonLocalActivities"
+  | "disablePayloadErrorLimit"
+  | "maxActivitiesPerSecond"
+  | "maxTaskQueueActivitiesPerSecond"
+  | "maxEagerActivityReservationsPerWorkflowTask"
+  | "maxConcurrentWorkflowTaskExecutions"
+  | "nonStickyToStickyPollRatio"
+  | "maxConcurrentWorkflowTaskPolls"
+  | "workflowTaskPollerBehavior"
+  | "activityTaskPollerBehavior"
+  | "nexusTaskPollerBehavior"
+  | "maxConcurrentActivityTaskPolls"
+  | "maxConcurrentNexusTaskPolls"
+  | "stickyQueueScheduleToStartTimeout"
+  | "maxCachedWorkflows"
+  | "workflowThreadPoolSize"
+  | "maxHeartbeatThrottleInterval"
+  | "defaultHeartbeatThrottleInterval"
+  | "workflowFailureErrorTypes"
+  | "enableSDKTracing"
+  | "showStackTraceSources"
+  | "debugMode"
+  | "reuseV8Context"
+  | "bundlerOptions";
+
+const ignoredByWorker: Readonly<Record<IgnoredWorkerOption, true>> = {
+  identity: true,
+  buildId: true,
+  useVersioning: true,
+  workerDeploymentOptions: true,
+  namespace: true,
+  patchActivationCallback: true,
+  shutdownGraceTime: true,
+  shutdownForceTime: true,
+  tuner: true,
+  maxConcurrentActivityTaskExecutions: true,
+  maxConcurrentLocalActivityExecutions: true,
+  maxConcurrentNexusTaskExecutions: true,
+  enableNonLocalActivities: true,
+  disablePayloadErrorLimit: true,
+  maxActivitiesPerSecond: true,
+  maxTaskQueueActivitiesPerSecond: true,
+  maxEagerActivityReservationsPerWorkflowTask: true,
+  maxConcurrentWorkflowTaskExecutions: true,
+  nonStickyToStickyPollRatio: true,
+  maxConcurrentWorkflowTaskPolls: true,
+  workflowTaskPollerBehavior: true,
+  activityTaskPollerBehavior: true,
+  nexusTaskPollerBehavior: true,
+  maxConcurrentActivityTaskPolls: true,
+  maxConcurrentNexusTaskPolls: true,
+  stickyQueueScheduleToStartTimeout: true,
+  maxCachedWorkflows: true,
+  workflowThreadPoolSize: true,
+  maxHeartbeatThrottleInterval: true,
+  defaultHeartbeatThrottleInterval: true,
+  workflowFailureErrorTypes: true,
+  enableSDKTracing: true,
+  showStackTraceSources: true,
+  debugMode: true,
+  reuseV8Context: true,
+  bundlerOptions: true,
+};
 
 const ofWorker: OptionTable = {
   ...used("taskQueue connection workflowsPath workflowBundle activities sinks interceptors dataConverter"),
   plugins: noPlugins,
   nexusServices: refused("test the workflow behind the operation"),
-  ...ignored(ignoredByWorker.join(" ")),
+  ...ignored(Object.keys(ignoredByWorker).join(" ")),
 };
 
 const ofActivity: OptionTable = {

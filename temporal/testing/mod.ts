@@ -99,6 +99,7 @@ export {
   type BundleOptions,
   type BundlerOptions,
   bundleWorkflowCode,
+  type IgnoredWorkerOption,
   type State,
   Worker,
   type WorkerInterceptors,
