@@ -13,7 +13,7 @@ export interface ForeignSource {
   readonly safeGlobals: string | undefined;
 }
 
-/** Calls of activities of which a test says that they take no real time, although no replacement of the kit stands for them. */
+/** Calls of activities, and attempts of them, of which a test says that they take no real time, although no replacement of the kit stands for them. */
 export const fakeActivities: WeakSet<object> = /* @__PURE__ */ new WeakSet();
 
 /** The code of each such workflow, by the function that the executor calls. */

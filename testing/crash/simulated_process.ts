@@ -129,12 +129,15 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
         const run = fake === undefined ? activity : mutatedAs(activity, fake);
         const about = {
           name,
-          replaced: fake !== undefined || fakeActivities.has(activity),
+          replaced: fake !== undefined,
           now: () => world.clock.now(),
         };
         return recording(
           about,
-          (input, context, call) => this.#perform(call, context.signal, () => run(input, context)),
+          (input, context, call) => {
+            if (fakeActivities.has(activity)) fakeActivities.add(call);
+            return this.#perform(call, context.signal, () => run(input, context));
+          },
         );
       },
       onError: (error) => {
@@ -171,7 +174,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
 
   /** Whether only fakes keep the process busy. They do not wait for anything that takes real time. */
   get fakesOnly(): boolean {
-    return this.heldBy().every((call) => call?.replaced);
+    return this.heldBy().every((call) => call !== undefined && isFake(call));
   }
 
   #newlyWorking(): ActivityCall[] {
@@ -508,6 +511,11 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     if (this.dead) return await never;
     this.#delayed--;
   }
+}
+
+/** Whether an attempt waits for nothing real: it is of a replacement, or of an activity of which the test says so. */
+export function isFake(call: ActivityCall): boolean {
+  return call.replaced || fakeActivities.has(call);
 }
 
 /** The error of a fault of the plan. */

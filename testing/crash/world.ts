@@ -29,7 +29,7 @@ import type { Death, FaultPlan, Move, ProcessRef } from "./fault_plan.ts";
 import { Journal, type JournalRun } from "./journal.ts";
 import { Owners } from "./owners.ts";
 import type { ResolvedScenario } from "./scenario.ts";
-import { isInjected, type ProcessWorld, SimulatedProcess } from "./simulated_process.ts";
+import { isFake, isInjected, type ProcessWorld, SimulatedProcess } from "./simulated_process.ts";
 import { FAKE_PATIENCE_MS, REAL_PATIENCE_MS } from "./standstills.ts";
 import { nextMacrotask, WorldClock } from "./world_clock.ts";
 
@@ -186,9 +186,10 @@ export class World implements ProcessWorld {
     const restMs = lastStepAt + patienceMs / 2 ** Math.min(...holds) - systemClock.now();
     if (restMs > 0) return await this.clock.nextStep(restMs);
     const ignored = busy.flatMap((proc) => proc.ignoreActivities());
-    for (const { name, replaced } of ignored) {
+    for (const call of ignored) {
+      const { name } = call;
       this.#holds.set(name, (this.#holds.get(name) ?? 0) + 1);
-      if (!replaced) this.held.add(name);
+      if (!isFake(call)) this.held.add(name);
     }
     if (ignored.length > 0) return;
     const what = this.#checking ? '"always"' : "A call of the store";

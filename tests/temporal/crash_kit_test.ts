@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { proxyActivities, sleep, TemporalHost } from "@rockpool/workflow/temporal";
 import { log } from "@rockpool/workflow/temporal/activity";
-import { crashTest, CrashTestError, TestExecutor } from "@rockpool/workflow/testing";
+import { crashTest, CrashTestError, replace, TestExecutor } from "@rockpool/workflow/testing";
 
 const { act } = proxyActivities<{ act(): Promise<string> }>({
   startToCloseTimeout: "10 seconds",
@@ -64,4 +64,18 @@ Deno.test("log of an activity writes to the logger of the executor, which is sil
     console.error = error;
   }
   assertEquals(lines.length, 2);
+});
+
+Deno.test("crashTest() of a Temporal workflow names a replacement that no activity has used, also with skipSleeps", async () => {
+  const host = new TemporalHost({
+    workflows: { calling: () => act() },
+    activities: { act: () => Promise.resolve("done") },
+    activityEnvironment: { skipSleeps: true },
+  });
+  const activities = [replace("atc", () => "fake")];
+  const { message } = await assertRejects(
+    () => crashTest(host.workflow("calling"), { input: [], activities, ...host.crashOptions }),
+    CrashTestError,
+  );
+  assertStringIncludes(message, 'No activity "atc" ran; without a replacement ran "act"');
 });
