@@ -93,7 +93,7 @@ import { type Row, stubOf } from "./postgres/rows.ts";
 import { checkSchema, migrate, type Names, namesOf } from "./postgres/schema.ts";
 import { Transactional } from "./postgres/transactional.ts";
 import { writeOfBatch, writesOfState } from "./postgres/to_write.ts";
-import { hash } from "./postgres/write_statement.ts";
+import { hash } from "./postgres/literal.ts";
 import { Writes } from "./postgres/writes.ts";
 
 export type {

@@ -14,7 +14,7 @@ import type { Reads } from "./reads.ts";
 import { type Row, stubOf } from "./rows.ts";
 import type { Names } from "./schema.ts";
 import { writeOfBatch } from "./to_write.ts";
-import { hash } from "./write_statement.ts";
+import { hash } from "./literal.ts";
 import type { Writes } from "./writes.ts";
 
 type KnownRow = Row & { readonly known: readonly string[] | null };

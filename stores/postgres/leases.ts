@@ -10,7 +10,7 @@
 
 import { rowExpression } from "./rows.ts";
 import type { Names } from "./schema.ts";
-import { hash } from "./write_statement.ts";
+import { hash } from "./literal.ts";
 
 /** When a lease ends, in SQL. An interval takes no number of any size. */
 const endsAt = (leaseMs: string) =>

@@ -22,7 +22,7 @@ import type { Columns } from "./columns.ts";
 import { failure, isTransient } from "./failure.ts";
 import { conditions, eventsExpression, type Row, rowExpression, stubOf } from "./rows.ts";
 import type { Names } from "./schema.ts";
-import { hash } from "./write_statement.ts";
+import { hash } from "./literal.ts";
 import { backOff } from "./writes.ts";
 
 /** How often a statement is sent again that was rolled back because of others. */
@@ -97,7 +97,7 @@ export class Reads {
     histories: boolean,
   ): Promise<Row[]> {
     if (limit === 0) return [];
-    const { where, params, exact } = conditions(query, after);
+    const { where, params, exact } = conditions(this.#names, query, after);
     const most = exact && limit < Number.MAX_SAFE_INTEGER ? `LIMIT ${limit}` : "";
     const rest = `${where} ORDER BY w.place ${query.order} ${most}`;
     const rows = await this.#rows(action, rest, params, histories ? eventsExpression(this.#names) : "");
@@ -117,7 +117,7 @@ export class Reads {
 
   /** How many workflows match a query. */
   async count(action: string, query: Query): Promise<number> {
-    const { where, params, exact } = conditions(query, undefined);
+    const { where, params, exact } = conditions(this.#names, query, undefined);
     if (!exact) return (await this.matching(action, query, undefined, Infinity, false)).length;
     const sql = `SELECT count(*)::text AS row FROM ${this.#names.of("workflows")} w ${where}`;
     return (await this.query<number>(action, sql, params))[0];

@@ -89,6 +89,7 @@ const INDEXED = 100;
  * What is searched for is written as literals, without parameters: a plan that Postgres keeps for every text fits none that is rare.
  */
 export function conditions(
+  { of }: Names,
   query: Query,
   after: number | undefined,
 ): { readonly where: string; readonly params: string[]; readonly exact: boolean } {
@@ -107,9 +108,11 @@ export function conditions(
   }
   if (createdAfter > -Infinity) add("w.created_at >", createdAfter, "::float8");
   if (createdBefore < Infinity) add("w.created_at <", createdBefore, "::float8");
-  // The text of a label is found fast, but not only where it is a label.
-  for (const label of labels) add("strpos(w.labels,", toTexts([label]).slice(1, -1), ") > 0");
-  if (labels.length > 0) add("w.labels::jsonb @>", toTexts(labels), "::jsonb");
+  for (const label of labels) {
+    const [name, value] = label.map(escapeText);
+    const found = `w.place IN (SELECT l.workflow FROM ${of("labels")} l WHERE l.label =`;
+    add(`${found} sha256(convert_to(`, `${[...name].length}:${name}${value}`, ", 'UTF8')))");
+  }
   // A prefix can end between the halves of a pair.
   const whole = idPrefix.replace(/[\ud800-\udbff]$/, "");
   if (whole !== "") {

@@ -13,11 +13,14 @@ import { cannot, checkText } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
 import type { PostgresClient } from "./client.ts";
 import { failure } from "./failure.ts";
-import { identifier, literal } from "./literal.ts";
+import { constant, hash, identifier, literal } from "./literal.ts";
 
 /** The oldest release that has the types of this schema: `xid8` and `pg_snapshot`. */
 const OLDEST = 13;
 const LONGEST_NAME = 63;
+
+/** What the index has of a label `l`. The length keeps names and values apart. */
+const ofLabel = hash("char_length(l.key) || ':' || l.key || l.value");
 
 /**
  * Each takes the quoted name of the schema.
@@ -54,10 +57,32 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   CREATE INDEX rockpool_workflows_status ON ${schema}.rockpool_workflows (status, place);
   CREATE INDEX rockpool_workflows_id ON ${schema}.rockpool_workflows (left(workflow_id, 100)); -- an index holds no long texts
   CREATE INDEX rockpool_workflows_name ON ${schema}.rockpool_workflows (left(workflow_name, 100), place);
-  CREATE INDEX rockpool_workflows_labels ON ${schema}.rockpool_workflows USING gin ((labels::jsonb) jsonb_path_ops)
-    WITH (fastupdate = off) WHERE labels IS NOT NULL; -- without a list of rows that a search has to look at
   CREATE INDEX rockpool_workflows_created ON ${schema}.rockpool_workflows USING brin (created_at) WITH (autosummarize = on);
   CREATE INDEX rockpool_workflows_due ON ${schema}.rockpool_workflows (due_at) WHERE status = 'running';
+  CREATE TABLE ${schema}.rockpool_labels ( -- the index of the column "labels"; the triggers write it
+    label bytea NOT NULL, -- SHA-256 of its name and its value
+    workflow bigint NOT NULL, -- its place
+    PRIMARY KEY (label, workflow) -- as an index of names: in the order of creation
+  );
+  CREATE FUNCTION ${schema}.rockpool_index_labels() RETURNS trigger LANGUAGE plpgsql AS ${
+    constant(`BEGIN
+    IF TG_OP <> 'INSERT' THEN
+      DELETE FROM ${schema}.rockpool_labels WHERE workflow = old.place
+        AND label IN (SELECT ${ofLabel} FROM json_each_text(old.labels::json) l);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+      INSERT INTO ${schema}.rockpool_labels SELECT ${ofLabel}, new.place FROM json_each_text(new.labels::json) l;
+    END IF;
+    RETURN NULL;
+  END`)
+  };
+  CREATE TRIGGER rockpool_labels_given AFTER INSERT ON ${schema}.rockpool_workflows FOR EACH ROW
+    WHEN (new.labels IS NOT NULL) EXECUTE FUNCTION ${schema}.rockpool_index_labels();
+  CREATE TRIGGER rockpool_labels_changed AFTER UPDATE OF labels ON ${schema}.rockpool_workflows FOR EACH ROW
+    WHEN ((new.labels, new.place) IS DISTINCT FROM (old.labels, old.place))
+    EXECUTE FUNCTION ${schema}.rockpool_index_labels();
+  CREATE TRIGGER rockpool_labels_removed AFTER DELETE ON ${schema}.rockpool_workflows FOR EACH ROW
+    WHEN (old.labels IS NOT NULL) EXECUTE FUNCTION ${schema}.rockpool_index_labels();
   CREATE TABLE ${schema}.rockpool_events ( -- one row for each append
     history bigint NOT NULL,
     first bigint NOT NULL, -- the index of its first event
@@ -95,7 +120,7 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
 export interface Names {
   /** Returns the quoted name of a table or a sequence. */
   readonly of: (
-    name: "workflows" | "events" | "messages" | "results" | "leases" | "changes" | "meta" | "numbers",
+    name: "workflows" | "labels" | "events" | "messages" | "results" | "leases" | "changes" | "meta" | "numbers",
   ) => string;
   /** The channel of notifications. Several schemas may share one: a notification says only that there is something to look for. */
   readonly channel: string;

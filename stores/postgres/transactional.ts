@@ -26,7 +26,7 @@ import type { PostgresClient, PostgresTransaction } from "./client.ts";
 import type { Columns } from "./columns.ts";
 import { failure, isTransient } from "./failure.ts";
 import type { Names } from "./schema.ts";
-import { hash } from "./write_statement.ts";
+import { hash } from "./literal.ts";
 import { backOff } from "./writes.ts";
 
 /** A run, and the result if it is stored. */

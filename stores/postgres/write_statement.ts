@@ -10,6 +10,7 @@
  * @module
  */
 
+import { hash } from "./literal.ts";
 import type { Names } from "./schema.ts";
 
 /** One write. A property that is `null` changes nothing, or compares nothing. */
@@ -60,9 +61,6 @@ const LABELS = "labels text";
 const BEGUN =
   `run_id text, first_run_id text, parent text, workflow_name text, created_at float8, ${LABELS}, input text, owner text`;
 const REPLACED = "fresh boolean, moved boolean, claims boolean";
-
-/** The SHA-256 of a text: an index takes it, however long the text is. */
-export const hash = (text: string): string => `sha256(convert_to(${text}, 'UTF8'))`;
 
 /**
  * Returns the statement and the parameters of a batch. Each row of the answer is a JSON array: the index of a write that fits, and

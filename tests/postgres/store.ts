@@ -2,7 +2,9 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
+  type AppendBatch,
   Executor,
+  type Labels,
   type WorkflowContext,
   WorkflowError,
   type WorkflowEvent,
@@ -327,6 +329,44 @@ Deno.test("PostgresStore.heads() searches without parameters, so that Postgres p
   assertEquals(texts.map(([, count]) => count), [1, 0, 0, 0, 0]);
   for (const [text] of texts.slice(1)) assertEquals(/\$\d/.test(text), false, text);
 });
+
+postgresTest(
+  "heads() finds runs by the index of labels as they were saved, continued, replaced or changed last",
+  async (store) => {
+    const append = (workflowId: string, events: WorkflowEvent[], part: Partial<AppendBatch> = {}) =>
+      store.append({ workflowId, runId: "1", expectedLength: 0, events, ...part });
+    const find = async (filter: WorkflowFilter) => {
+      const { heads } = await store.heads({ ...filter, order: "desc" });
+      assertEquals(await store.count(filter), heads.length);
+      return heads.map(({ workflowId }) => workflowId).join();
+    };
+    const indexed = async () => Number((await sql(store, "SELECT count(*)::text FROM @.rockpool_labels"))[0]);
+    const begun = (labels: Labels) => ({ ...started, labels }) as WorkflowEvent;
+    const changed = (labels: Labels, seq: number): WorkflowEvent => ({ type: "labels_changed", at: 2, seq, labels });
+    for (const id of ["a", "b", "c", "d"]) await append(id, [begun({ old: "x", "a:b": "c" })]);
+    await append("e", [started]);
+    assertEquals([await find({ labels: { old: "x", "a:b": "c" } }), await indexed()], ["d,c,b,a", 8]);
+    assertEquals([await find({ labels: { a: "b:c" } }), await find({ labels: { ol: "dx" } })], ["", ""]);
+    await Promise.all([
+      append("a", [changed({ new: "x" }, 0)], { expectedLength: 1 }),
+      append("b", [{ type: "workflow_completed", at: 2 }], { expectedLength: 1 }), // in one statement with the others
+      append("c", [begun({ new: "x" })], { runId: "2", replaces: "1", expectedLength: 1 }),
+      append("e", [changed({ new: "x" }, 0), changed({ new: "y", last: "x" }, 1)], { expectedLength: 1 }),
+    ]);
+    assertEquals([await find({ labels: { new: "x" } }), await find({ labels: { old: "x" } })], ["c,a", "d,b"]);
+    assertEquals([await find({ labels: { last: "x" } }), await find({ labels: { new: "x" }, status: "completed" })], [
+      "e",
+      "",
+    ]);
+    await store.save({ workflowId: "d", status: "completed", labels: { new: "x" } });
+    await append("b", [begun({ new: "x" })], { runId: "2", replaces: "1" });
+    assertEquals([await find({ labels: { new: "x" } }), await find({ labels: { old: "x" } })], ["b,d,c,a", ""]);
+    await store.prune({ finishedBefore: 1e15 });
+    assertEquals(await find({ labels: { new: "x" } }), "b,c,a");
+    for (const { workflowId } of await store.list()) await store.delete(workflowId);
+    assertEquals(await indexed(), 0);
+  },
+);
 
 postgresTest("list() finds labels and prefixes with every character", async (store) => {
   const odd = ["\0", "\ud83d", "\u{1f600}", "\\", '"', "'", "%", "__proto__"];
