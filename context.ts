@@ -123,7 +123,8 @@ export type ContinueArgs<Value, Options> = undefined extends Value
 export interface ContinueAsNewOptions {
   /**
    * Whether the next run begins cancelled, if this one is. `false`: the workflow has dealt with the cancellation, and goes on as if
-   * there had been none. A cancellation that this run has not seen still reaches the next one.
+   * there had been none. A cancellation that this run has not seen still reaches the next one. Once the `timeoutMs` of the workflow is
+   * up, the call rejects with the `TimeoutError`: it covers the whole chain.
    *
    * @default {true}
    */

@@ -131,6 +131,13 @@ export class Decisions implements ReplayOwner {
     this.dispatcher.codeHasEnded = true;
   }
 
+  /** Whether the code has dealt with the cancellation that it has seen: a further one is for the next run. */
+  get hasDealtWithCancellation(): boolean {
+    const ending = this.#ending;
+    return ending !== undefined && "continueWith" in ending && ending.canceled === false &&
+      this.replay.cancellation !== undefined;
+  }
+
   /** Ends the run if its code has ended, and everything that has to be stored before is stored. */
   conclude(): void {
     const run = this.#run;

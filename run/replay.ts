@@ -441,8 +441,9 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
   continueAsNew(scope: Scope, next: Continuation): Promise<never> {
     this.assertContextFree();
     const { root } = this;
-    // What has failed is not continued. A cancelled run is, from a shield.
-    const reason = root.failure === undefined ? this.canceled && scope.canceled : root.canceled;
+    const isTimeUp = next.canceled === false && this.canceled instanceof TimeoutError;
+    // What has failed is not continued. A cancelled run is, from a shield; but no code can make up for a time that is up.
+    const reason = root.failure === undefined && !isTimeUp ? this.canceled && scope.canceled : root.canceled;
     if (reason !== undefined && !this.silent) return this.refusals.refuse(scope, reason);
     if (scope.bodyEnded) return this.refusal(scope)!;
     this.#end(next);

@@ -468,7 +468,9 @@ export class Run implements StartableRun, WriterOwner, DecidingRun, Receiver {
   // Deliveries and questions
 
   post(event: WorkflowEvent, once = false): Promise<boolean> {
-    if (event.type === "cancel_requested") return this.#cancellation ??= this.inbox.post(event);
+    if (event.type === "cancel_requested" && !this.#decisions.hasDealtWithCancellation) {
+      return this.#cancellation ??= this.inbox.post(event);
+    }
     if (!isTermination(event)) return this.inbox.post(event, once);
     if (!this.acceptsEvents) return Promise.resolve(false);
     this.#replay.stop();

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { CanceledError, Executor, VirtualClock } from "@rockpool/workflow";
+import { CanceledError, Executor, TimeoutError, VirtualClock } from "@rockpool/workflow";
 import {
   CancellationScope,
   ContinueAsNew,
@@ -126,6 +126,18 @@ Deno.test("continueAsNew() of a workflow that catches its cancellation begins a 
   const { result, state, states } = await run(workflow, { args: [0], cancel: { atMs: 5 } });
   const tookMs = state.updatedAt - states[0].createdAt;
   assertEquals([result, state.status, states.length, tookMs], ["slept", "completed", 3, 5 + 2 * 86_400_000]);
+});
+
+Deno.test("continueAsNew() of a workflow whose time is up fails it, although the workflow catches its cancellation", async () => {
+  async function workflow(n: number): Promise<string> {
+    await sleep("1 day").catch(() => {});
+    return await continueAsNew<typeof workflow>(n + 1);
+  }
+  const temporal = new TemporalHost({ workflows: { workflow } });
+  const executor = new Executor({ ...temporal.executorOptions, clock: new VirtualClock() });
+  const handle = await executor.execute(temporal.workflow("workflow"), { id: "a", input: [0], timeoutMs: 1000 });
+  await assertRejects(() => handle.result(), TimeoutError);
+  await executor.close();
 });
 
 Deno.test("continueAsNew() in a nonCancellable cleanup begins a run that can be cancelled itself", async () => {

@@ -807,6 +807,34 @@ Deno.test("WorkflowContext.continueAsNew() with canceled: false does not extend 
   ]);
 });
 
+Deno.test("WorkflowContext.continueAsNew() with canceled: false rejects when the time of the workflow is up: a loop that continues whatever happens ends", async () => {
+  const { undisturbed: { error, states } } = await crashTest(
+    async (ctx: Ctx<number>, round: number): Promise<never> => {
+      await ctx.sleep(100).catch(() => {});
+      return await ctx.shield((ctx) => ctx.continueAsNew(round + 1, { canceled: false }));
+    },
+    { id: "a", input: 0, timeoutMs: 250 },
+  );
+  assertEquals([`${error}`, states.length], ['TimeoutError: Timed out workflow "a" after 250 ms', 3]);
+});
+
+Deno.test("Executor.cancel() reaches the next run when the run is being continued as new with canceled: false", async () => {
+  const { executor, store } = setUp({ store: new FaultyStore() });
+  const handle = await executor.execute(async (ctx: Ctx<number>, round: number) => {
+    const slept = await ctx.waitForSignal("never").catch((error) => error);
+    if (round === 1) throw slept;
+    await ctx.shield((ctx) => ctx.continueAsNew(1, { canceled: false }));
+  }, { id: "a", input: 0 });
+  let second: Promise<void> | undefined;
+  store.before.append = ({ replaces }) => {
+    if (replaces !== undefined) second ??= executor.cancel("a", "again");
+  };
+  await executor.cancel("a", "once");
+  await assertRejects(() => handle.result(), CanceledError, "again");
+  await second;
+  await executor.close();
+});
+
 Deno.test("a child that continues as new with canceled: false is cancelled again after a recovery, once its parent has ended", async () => {
   const child = async (ctx: Ctx<number>, round: number) => {
     try {
