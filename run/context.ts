@@ -52,7 +52,7 @@ import {
   noOptions,
   noTexts,
 } from "../util/check.ts";
-import { type ActivityCanceler, cancelActivity } from "../util/cancel_activity.ts";
+import type { ActivityCanceler } from "../util/cancel_activity.ts";
 import { callUser, quiet } from "../util/deferred.ts";
 import { hash, seededRandom, uuid } from "../util/prng.ts";
 import { show } from "../util/show.ts";
@@ -191,7 +191,7 @@ export class ReplayContext implements WorkflowContext, ActivityCanceler {
     }
   }
 
-  [cancelActivity](call: Promise<unknown>, reason: Error): void {
+  cancelActivity(call: Promise<unknown>, reason: Error): void {
     this.#replay.commands.cancelActivity(call, reason);
   }
 

@@ -8,7 +8,7 @@
  */
 
 import type { ActivityContext, ActivityOptions as NativeOptions } from "../activity.ts";
-import { type ActivityCanceler, cancelActivity } from "../util/cancel_activity.ts";
+import type { ActivityCanceler } from "../util/cancel_activity.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import { fakeActivities } from "../util/foreign_source.ts";
@@ -117,7 +117,7 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
     const off = onCancel(scope, () => {
       if (cancellationType !== "ABANDON") {
         isCancelled = true;
-        outside(() => (run.context as unknown as ActivityCanceler)[cancelActivity](called, cancelledCall()));
+        outside(() => (run.context as unknown as ActivityCanceler).cancelActivity(called, cancelledCall()));
       }
       cutOff?.reject(failed(cancelledCall()));
     });

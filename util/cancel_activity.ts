@@ -1,11 +1,10 @@
 /**
  * How code written against another interface cancels one activity. Code of this package cancels the scope of the activity.
  *
+ * Not a method of the public port. Its name is a plain one: bundlers drop no class that has a computed name.
+ *
  * @module
  */
-
-/** The method of a context that cancels one activity; see {@linkcode ActivityCanceler}. */
-export const cancelActivity: unique symbol = /* @__PURE__ */ Symbol.for("rockpool.cancelActivity");
 
 /** A context, as such code sees it. */
 export interface ActivityCanceler {
@@ -15,5 +14,5 @@ export interface ActivityCanceler {
    *
    * @param call What `executeActivity` returned. Nothing happens if it has settled, or was refused.
    */
-  [cancelActivity](call: Promise<unknown>, reason: Error): void;
+  cancelActivity(call: Promise<unknown>, reason: Error): void;
 }
