@@ -37,7 +37,7 @@
  * @module
  */
 
-import { checkFunction, checkObject, checkOptions, invalid } from "./util/check.ts";
+import { checkFunction, checkObject, checkOptions, checkSignal, invalid } from "./util/check.ts";
 import { isThenable } from "./util/deferred.ts";
 
 /**
@@ -460,10 +460,7 @@ function liveSignal(action: string, options: LockOptions): AbortSignal | undefin
   if (Array.isArray(options)) throw invalid("options", options, "an object", action);
   for (const key in options) if (key !== "signal") checkOptions(options, OPTIONS, action); // rare: it takes 15 ns of 50
   const { signal } = options;
-  if (signal === undefined) return undefined;
-  if (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function") {
-    throw invalid("signal", signal, "an AbortSignal", action);
-  }
-  if (signal.aborted) throw signal.reason;
+  checkSignal(signal, action);
+  if (signal?.aborted) throw signal.reason;
   return signal;
 }

@@ -12,7 +12,7 @@
 
 import type { WorkflowState } from "../types.ts";
 import { onAbort } from "../util/abortable.ts";
-import { checkOptions, checkText, invalid } from "../util/check.ts";
+import { checkOptions, checkSignal, checkText } from "../util/check.ts";
 
 /**
  * A change of a workflow in an `InMemoryStore`.
@@ -84,9 +84,7 @@ export class Watches {
     checkOptions(options, WATCH, "watch");
     const { id, signal } = options;
     if (id !== undefined) checkText("id", id, "watch");
-    if (signal !== undefined && typeof signal?.addEventListener !== "function") {
-      throw invalid("signal", signal, "an AbortSignal", "watch");
-    }
+    checkSignal(signal, "watch");
     const group = this.#watches.get(id) ?? new Set();
     let forget: (() => void) | undefined;
     const watch = new Watch(this.#read, () => {

@@ -40,7 +40,9 @@ export function checkArray(name: string, value: unknown, action: string, subject
 
 /** Checks the option `signal` for `undefined` or an abort signal. */
 export function checkSignal(signal: unknown, action: string, subject?: unknown): void {
-  if (signal === undefined || signal instanceof AbortSignal) return;
+  if (signal === undefined) return;
+  const given = signal as Partial<AbortSignal> | null; // not `instanceof`: it can be of another realm
+  if (typeof given?.aborted === "boolean" && typeof given.addEventListener === "function") return;
   throw invalid("signal", signal, "an AbortSignal", action, subject);
 }
 

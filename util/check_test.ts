@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkOptions, definedName } from "./check.ts";
+import { checkOptions, checkSignal, definedName } from "./check.ts";
 
 const known = { id: true, input: true, retry: true, timeoutMs: true } as const;
 const refusal = (options: unknown) =>
@@ -53,4 +53,12 @@ Deno.test("definedName() refuses a definition of another kind, and an object tha
     message(nameless),
     'Cannot signal workflow "a": "signal.name" must be a non-empty string, got undefined',
   );
+});
+
+Deno.test("checkSignal() accepts no signal, a signal, and one of another realm, and nothing else", () => {
+  const foreign = { aborted: false, addEventListener() {} };
+  for (const signal of [undefined, AbortSignal.abort(), foreign]) checkSignal(signal, "wait");
+  for (const signal of [null, 5, {}, { aborted: false }, { addEventListener() {} }]) {
+    assertThrows(() => checkSignal(signal, "wait"), TypeError, 'Cannot wait: "signal" must be an AbortSignal, got ');
+  }
 });
