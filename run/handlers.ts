@@ -270,11 +270,11 @@ export class Handlers {
    *
    * @param error Makes the error for the other callers of an update, or `undefined` if they look again too.
    */
-  end(error: (isAccepted: boolean) => unknown): void {
+  end(error: (isAccepted: boolean, updateId: string) => unknown): void {
     for (const registration of this.#registrations.values()) registration.resolve();
-    for (const { open, completed, deferred } of this.#updates.values()) {
+    for (const [updateId, { open, completed, deferred }] of this.#updates) {
       if (completed !== undefined || deferred === undefined) continue;
-      const reason = error(open?.type === "update_accepted");
+      const reason = error(open?.type === "update_accepted", updateId);
       if (reason === undefined) deferred.resolve(undefined);
       else deferred.reject(reason);
     }

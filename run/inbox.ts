@@ -167,7 +167,9 @@ export class Inbox {
       if (!handlers.isAccepted(updateId) && !isKnown()) await abortable(run.settled(), signal);
       if (isKnown()) break;
       if (!run.acceptsEvents || this.#replay.ended) {
-        const error = run.live || handlers.hasUpdate(name) ? undefined : this.unanswered(handlers.without(name), false);
+        const error = run.live || handlers.hasUpdate(name)
+          ? undefined
+          : this.unanswered(handlers.without(name), false, updateId);
         if (error !== undefined) throw error;
         return undefined;
       }
@@ -250,9 +252,9 @@ export class Inbox {
   /**
    * The error for the callers of an update that has no answer; `undefined` if they look for the run that takes the update.
    *
-   * @param isAccepted Whether the history holds its acceptance: no other run may accept it then.
+   * @param isAccepted Whether the history holds its acceptance: no other run may accept it then, unless the chain remembers its ID.
    */
-  unanswered(why: string, isAccepted: boolean): unknown {
+  unanswered(why: string, isAccepted: boolean, updateId: string): unknown {
     const run = this.#run;
     let options: ErrorOptions | undefined;
     if (run.chain.latest !== run) {
@@ -262,7 +264,12 @@ export class Inbox {
         run.result();
       } catch (cause) {
         if (run.status !== "running") options = { cause };
-        else return isElsewhere(cause) && !isAccepted ? undefined : cause; // a conflict: another executor has continued the run
+        else if (!isElsewhere(cause)) return cause;
+        else if (!isAccepted || isRemembered(updateId)) return undefined; // another executor has the run, or has continued it
+        else {
+          why = "another executor runs it or has continued it";
+          options = { cause };
+        }
       }
     }
     return unanswered(run.workflowId, why, isAccepted, options);

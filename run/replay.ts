@@ -369,7 +369,7 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
    *
    * @param unanswered Makes the error for the callers of updates, if there will be no answer; see `Handlers.end`.
    */
-  stop(unanswered?: (isAccepted: boolean) => unknown): void {
+  stop(unanswered?: (isAccepted: boolean, updateId: string) => unknown): void {
     this.stopped = true;
     if (unanswered !== undefined) this.#handlers?.end(unanswered);
   }

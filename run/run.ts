@@ -567,7 +567,7 @@ export class Run implements StartableRun, WriterOwner, DecidingRun, Receiver {
     visitEnd: VisitEnd = this.status === "running" ? "suspended" : this.status,
   ): void {
     if (!this.live) return;
-    const unanswered = (isAccepted: boolean) => this.inbox.unanswered(why, isAccepted);
+    const unanswered = (isAccepted: boolean, updateId: string) => this.inbox.unanswered(why, isAccepted, updateId);
     this.#stop(abortReason, result, unanswered, visitEnd);
     this.environment.lifecycle.ended(this);
   }
@@ -576,7 +576,7 @@ export class Run implements StartableRun, WriterOwner, DecidingRun, Receiver {
   #stop(
     abortReason: () => unknown,
     result: () => unknown,
-    unanswered: (isAccepted: boolean) => unknown,
+    unanswered: (isAccepted: boolean, updateId: string) => unknown,
     visitEnd: VisitEnd,
   ): void {
     this.#endVisit?.(visitEnd);

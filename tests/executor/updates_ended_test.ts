@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Executor, type UnhandledMessages, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { settle, setUp, silent, typesOf } from "../support/executors.ts";
+import { settle, setUp, silent, typesOf, withoutSubscribe } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 
@@ -211,3 +211,31 @@ Deno.test("Executor.update() through another executor rejects with update_interr
   assertEquals(await update, ["update_interrupted", `Cannot update workflow "a": ${why}`]);
   await Promise.all([executor.close(), other.close()]);
 });
+
+for (
+  const [updateId, why] of [["u", "it was continued as new"], [
+    undefined,
+    "another executor runs it or has continued it",
+  ]]
+) {
+  Deno.test(`Executor.update() ${updateId ? "with" : "without"} an ID rejects with update_interrupted when another executor has continued the workflow`, async () => {
+    async function entity(ctx: WorkflowContext<number>, run: number): Promise<void> {
+      ctx.handleUpdate("slow", () => ctx.waitForSignal("never"));
+      await ctx.waitForSignal("next");
+      await ctx.continueAsNew(run + 1);
+    }
+    const store = withoutSubscribe(); // no executor is notified of the other's appends
+    const [first, other] = [0, 1].map(() => setUp({ store, workflows: { entity }, logger: silent }).executor);
+    await first.execute(entity, { id: "a", input: 0 });
+    await settle();
+    const update = codeAndMessage(first.update("a", "slow", undefined, { updateId }));
+    await settle();
+    await other.recover();
+    await other.signal("a", "next");
+    await settle();
+    await first.signal("a", "x");
+    const message = `Cannot update workflow "a": ${why} before it had answered, and the handler may have begun`;
+    assertEquals(await update, ["update_interrupted", message]);
+    await Promise.all([first.close(), other.close()]);
+  });
+}
