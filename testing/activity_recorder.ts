@@ -132,6 +132,18 @@ export function complaintOf(unused: Iterable<Replacement>, calls: readonly Activ
   }
 }
 
+/**
+ * Says which unused replacement by function is a mistake: another function of that name ran in its place, with real side effects. One
+ * run is enough to know it, so it is said before there are more.
+ */
+export function otherFunctionRan(
+  replacements: readonly Replacement[] = [],
+  used: ReadonlySet<Replacement>,
+  calls: readonly ActivityCall[],
+): string | undefined {
+  return complaintOf(replacements.filter((one) => typeof one.activity === "function" && !used.has(one)), calls);
+}
+
 /** Checks the option `activities`. */
 export function checkReplacements(replacements: unknown, action: string): void {
   const isReplacement = (one: Partial<Replacement> | null) => typeof one?.fake === "function";

@@ -97,6 +97,26 @@ Deno.test("takes(Infinity) never answers in crashTest(), explore(), whatIf() and
   }
 });
 
+for (const [tool, run] of Object.entries({ explore, whatIf, simulate: simulateOnce, crashTest })) {
+  Deno.test(`${tool}() refuses a replacement of a function in whose place another one of that name ran`, async () => {
+    const original = { charge: (_cents: number) => "another bank" }.charge;
+    let real = 0;
+    const copy = { charge: (_cents: number) => `${++real} real` }.charge; // of a copy of the file, for example
+    const order = (ctx: WorkflowContext) => ctx.executeActivity(copy, 5);
+    const { message } = await assertRejects(() => run(order, { activities: [replace(original, () => "fake")] }), Error);
+    assertStringIncludes(
+      message,
+      'The replacement of the function "charge" was never called, but another function of that name ran',
+    );
+    assertEquals(real, 1); // not again and again
+  });
+}
+
+function simulateOnce(workflow: (ctx: Ctx) => Promise<string>, options: { activities: ReturnType<typeof replace>[] }) {
+  return simulate({ workflow, ...options, rates: noFaults });
+}
+const noFaults = { activityFailure: 0, crash: 0 };
+
 Deno.test("takes() refuses what is no time", () => {
   assertThrows(() => takes(-1, () => {}), RangeError);
   assertThrows(() => takes(NaN, () => {}), RangeError);

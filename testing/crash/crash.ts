@@ -39,7 +39,7 @@ import type { AnyWorkflow } from "../../options.ts";
 import { checkBoolean, checkFunction, checkInteger, checkOptions, invalid } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { show, showPath } from "../../util/show.ts";
-import { checkReplacements, complaintOf } from "../activity_recorder.ts";
+import { checkReplacements, complaintOf, otherFunctionRan } from "../activity_recorder.ts";
 import { differ } from "../assert.ts";
 import { differences, withoutStack } from "../compare_histories.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
@@ -135,6 +135,9 @@ class CrashTest {
   async runUndisturbed(): Promise<CrashRun> {
     const first = await this.#run({});
     this.#undisturbed = first;
+    const { used, calls } = first.world;
+    const complaint = otherFunctionRan(this.#options.activities, used, calls);
+    if (complaint !== undefined) throw this.#error("was tested without one of the replacements", first, [complaint]);
     const mistakes = mistakesIn(first.run, this.#options.expectFailure);
     if (mistakes.length > 0) throw this.#error("cannot be crash-tested", first, mistakes, first.run!.error);
     await this.#judge(first, "cannot be crash-tested");

@@ -32,7 +32,7 @@
 import type { WorkflowState } from "../../types.ts";
 import { checkFunction, checkInteger, checkNumber, checkOptions, invalid } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
-import { checkReplacements } from "../activity_recorder.ts";
+import { checkReplacements, otherFunctionRan } from "../activity_recorder.ts";
 import type { Death } from "./fault_plan.ts";
 import { formatHistories, hintsOn, messageOf, ranOf, thrownText } from "./report.ts";
 import { resolveScenario } from "./scenario.ts";
@@ -88,15 +88,18 @@ export async function simulate<Input, Signals extends readonly unknown[]>(
   let faults = 0;
   for (const seed of seeds) {
     const run = await play(scenario, seed);
+    if (run.complaint !== undefined) throw refusal(scenario, seed, run.complaint);
     if (run.trouble !== undefined) throw await shrink(scenario, seed, run, run.trouble);
     const standstill = standstills.note(run.held);
-    if (standstill !== undefined) {
-      const what = `Workflow ${show(scenario.workflow.name || "workflow")} cannot be simulated`;
-      throw new SimulationError(`${what}\n${standstill}`, seed, []);
-    }
+    if (standstill !== undefined) throw refusal(scenario, seed, standstill);
     faults += run.happened.size;
   }
   return { runs: seeds.length, faults };
+}
+
+/** What is wrong with the test itself. */
+function refusal({ workflow }: Pick<Scenario<never>, "workflow">, seed: number, why: string): SimulationError {
+  return new SimulationError(`Workflow ${show(workflow.name || "workflow")} cannot be simulated\n${why}`, seed, []);
 }
 
 type Rates = Readonly<Record<keyof SimulationRates, number>>;
@@ -138,6 +141,8 @@ interface Ended {
   readonly deaths: readonly Death[];
   /** See {@linkcode World.held}. */
   readonly held: ReadonlySet<string>;
+  /** Says that another function ran in place of a replaced one of its name. */
+  readonly complaint: string | undefined;
   /** Hints at the code that may have caused the trouble. */
   readonly hints: readonly string[];
 }
@@ -176,9 +181,10 @@ async function play<Input>(
   } catch (error) {
     world.fail("atEnd", error);
   }
-  const { trouble, deaths, held, journal } = world;
+  const { trouble, deaths, held, journal, used, calls } = world;
+  const complaint = otherFunctionRan(resolved.activities, used, calls);
   const hints = trouble === undefined ? [] : hintsOn(trouble, ranOf(resolved.workflows, journal.states()));
-  return { trouble, happened: faults.happened, states: journal.states(), deaths, held, hints };
+  return { trouble, happened: faults.happened, states: journal.states(), deaths, held, complaint, hints };
 }
 
 /** Finds the fewest faults with which a run goes wrong in the same way, and makes the error. */

@@ -144,6 +144,7 @@ class Exploration {
   async run(): Promise<ExploreReport> {
     const { maxDeviations = Infinity, maxRuns = 2_000, replay } = this.#options;
     const plain = this.#plain = await this.#playWith(() => 0);
+    if (plain.complaint !== undefined) throw this.#error(plain, [plain.complaint]);
     const mistakes = mistakesIn(plain.run, this.#options.expectFailure);
     if (mistakes.length > 0) throw this.#error(plain, mistakes, plain.run!.error);
     this.#judge(plain);

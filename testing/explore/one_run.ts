@@ -8,6 +8,7 @@ import { fromErrorRecord } from "../../history/error_record.ts";
 import { handOut } from "../../history/value.ts";
 import { fit } from "../../pictures/text.ts";
 import { showError, showValue } from "../../util/show_value.ts";
+import { otherFunctionRan } from "../activity_recorder.ts";
 import type { CrashRun } from "../crash/crash_options.ts";
 import type { Death } from "../crash/fault_plan.ts";
 import { messageOf, thrownText } from "../crash/report.ts";
@@ -35,6 +36,8 @@ export interface PlayedRun {
   readonly trouble: Trouble | undefined;
   /** See {@linkcode World.held}. */
   readonly held: ReadonlySet<string>;
+  /** Says that another function ran in place of a replaced one of its name. */
+  readonly complaint: string | undefined;
 }
 
 /** How wide a value may be in an outcome. */
@@ -51,12 +54,12 @@ export async function play(
   const world = new World(scenario, choices, { onDeath });
   await world.run();
   await choices.finish();
-  const { state, deaths, held } = world;
+  const { state, deaths, held, used, calls } = world;
   const run: CrashRun | undefined = state && {
     crashes: deaths.map(({ side, number, event }) => `died ${side} event ${number}, ${event}`),
     state,
     states: world.journal.states(),
-    calls: world.calls,
+    calls,
     ...(state.status === "completed" ? { result: handOut(state.result) } : {}),
     ...(state.error === undefined ? {} : { error: fromErrorRecord(state.error) }),
   };
@@ -69,7 +72,8 @@ export async function play(
   }
   const outcome = [outcomeOf(world.trouble, run)];
   if (effects !== undefined) outcome.push(fit(showValue(effects()), WIDTH));
-  return { choices, run, deaths, outcome: outcome.join("; "), trouble: world.trouble, held };
+  const complaint = otherFunctionRan(scenario.activities, used, calls);
+  return { choices, run, deaths, outcome: outcome.join("; "), trouble: world.trouble, held, complaint };
 }
 
 function outcomeOf(trouble: Trouble | undefined, run: CrashRun | undefined): string {

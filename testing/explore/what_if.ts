@@ -170,6 +170,7 @@ class Questions {
 
   async ask(): Promise<WhatIfReport> {
     const { played } = await this.#play([]);
+    if (played.complaint !== undefined) throw this.#error("cannot be tried", played, [played.complaint]);
     const mistakes = mistakesIn(played.run, this.#options.expectFailure);
     if (mistakes.length > 0) throw this.#error("cannot be tried", played, mistakes, played.run!.error);
     if (played.trouble !== undefined) {
