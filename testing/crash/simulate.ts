@@ -98,7 +98,11 @@ export async function simulate<Input, Signals extends readonly unknown[]>(
 }
 
 /** What is wrong with the test itself. */
-function refusal({ workflow }: Pick<Scenario<never>, "workflow">, seed: number, why: string): SimulationError {
+function refusal(
+  { workflow }: { readonly workflow: { readonly name: string } },
+  seed: number,
+  why: string,
+): SimulationError {
   return new SimulationError(`Workflow ${show(workflow.name || "workflow")} cannot be simulated\n${why}`, seed, []);
 }
 
