@@ -42,7 +42,10 @@ export function checkArray(name: string, value: unknown, action: string, subject
 export function checkSignal(signal: unknown, action: string, subject?: unknown): void {
   if (signal === undefined) return;
   const given = signal as Partial<AbortSignal> | null; // not `instanceof`: it can be of another realm
-  if (typeof given?.aborted === "boolean" && typeof given.addEventListener === "function") return;
+  if (
+    typeof given?.aborted === "boolean" && typeof given.addEventListener === "function" &&
+    typeof given.removeEventListener === "function"
+  ) return;
   throw invalid("signal", signal, "an AbortSignal", action, subject);
 }
 

@@ -56,9 +56,10 @@ Deno.test("definedName() refuses a definition of another kind, and an object tha
 });
 
 Deno.test("checkSignal() accepts no signal, a signal, and one of another realm, and nothing else", () => {
-  const foreign = { aborted: false, addEventListener() {} };
+  const foreign = { aborted: false, addEventListener() {}, removeEventListener() {} };
+  const { removeEventListener: _, ...half } = foreign;
   for (const signal of [undefined, AbortSignal.abort(), foreign]) checkSignal(signal, "wait");
-  for (const signal of [null, 5, {}, { aborted: false }, { addEventListener() {} }]) {
+  for (const signal of [null, 5, {}, { aborted: false }, { addEventListener() {} }, half]) {
     assertThrows(() => checkSignal(signal, "wait"), TypeError, 'Cannot wait: "signal" must be an AbortSignal, got ');
   }
 });
