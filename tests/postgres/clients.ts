@@ -55,7 +55,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
       client: sql,
       sql: async (text) => values(await sql.unsafe(text)),
       insert: (text, params) => sql.unsafe(text, params, { prepare: true }),
-      [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }),
+      [Symbol.asyncDispose]: () => sql.end({ timeout: 10 }), // seconds: a connection that is destroyed leaves timers
     };
   }
   const { Pool } = createRequire(`${modules}/package.json`)("pg");
