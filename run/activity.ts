@@ -101,9 +101,9 @@ class Work {
   }
 }
 
-/** A function that runs as an activity. */
 type TimeoutOption = NonNullable<TimeoutError["option"]>;
 
+/** A function that runs as an activity. */
 type Body = (input: never, context: ActivityContext) => unknown;
 
 export class ActivityCommand extends Command {
