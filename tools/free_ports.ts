@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Systems give the ports above to connections, and to servers that ask for any port. */
+/** Systems give the ports above to connections, and to servers that ask for any port: `ip_local_port_range` on Linux. */
 const BELOW = 32_768;
 const FROM = 16_384;
 

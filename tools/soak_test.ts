@@ -52,7 +52,9 @@ const plants: Record<string, { plant: (store: WorkflowStore) => WorkflowStore; m
       changed(store, {
         append: (batch) =>
           store.append(withEvents(batch, (event) => {
-            return [event.type === "signal_received" && event.payload === 7 ? { ...event, name: "other" } : event];
+            return [
+              event.type === "signal_received" && Number(event.payload) % 7 === 0 ? { ...event, name: "other" } : event,
+            ];
           })),
       }),
   },
