@@ -20,7 +20,7 @@ const OLDEST = 13;
 const LONGEST_NAME = 63;
 
 /** What the index has of a label `l`. The length keeps names and values apart. */
-const ofLabel = hash("char_length(l.key) || ':' || l.key || l.value");
+const ofLabel = /* @__PURE__ */ hash("char_length(l.key) || ':' || l.key || l.value");
 
 /**
  * Each takes the quoted name of the schema.

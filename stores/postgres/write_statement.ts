@@ -59,7 +59,7 @@ const ADDED =
   "status text, updated_at float8, outcome text, codec text, due_at float8, count bigint, events text, messages text[], saved boolean";
 const LABELS = "labels text";
 const BEGUN =
-  `run_id text, first_run_id text, parent text, workflow_name text, created_at float8, ${LABELS}, input text, owner text`;
+  "run_id text, first_run_id text, parent text, workflow_name text, created_at float8, labels text, input text, owner text";
 const REPLACED = "fresh boolean, moved boolean, claims boolean";
 
 /**

@@ -25,7 +25,7 @@ const VERSIONS = {
 const BUDGETS = [
   { name: "RWLock", minifiedKb: 5, gzippedKb: 2.1 },
   { name: "InMemoryStore", minifiedKb: 46, gzippedKb: 16.5 },
-  { name: "Executor", minifiedKb: 180, gzippedKb: 59.5 },
+  { name: "Executor", minifiedKb: 183, gzippedKb: 60.5 },
 ];
 
 /** What may be left of entries that are imported and not used. webpack reads `Error`, because a dropped class extends it. */
