@@ -99,13 +99,6 @@ export type InputArgs<Input, Options> = undefined extends Input
   : [input: Input & Defined, options?: Options | undefined];
 
 /**
- * The arguments of a call that takes a value and no options. The value can be left out if its type includes `undefined`.
- *
- * @category Workflow code
- */
-export type ValueArgs<Value> = undefined extends Value ? [value?: DeepReadonly<Value>] : [value: DeepReadonly<Value>];
-
-/**
  * The arguments of {@linkcode WorkflowContext.continueAsNew}: the input, which can be left out if its type includes `undefined`, and
  * the options.
  *
