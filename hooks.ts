@@ -171,56 +171,39 @@ export interface Hooks {
   readonly messagesUnhandled?: ((messages: UnhandledMessages, run: RunInfo) => unknown) | undefined;
 }
 
-/** The types of events: a record, so that none can be left out. */
-const eventTypes: Readonly<Record<WorkflowEvent["type"], true>> = {
-  workflow_started: true,
-  workflow_completed: true,
-  workflow_failed: true,
-  workflow_canceled: true,
-  cancel_requested: true,
-  activity_started: true,
-  activity_attempt_failed: true,
-  activity_heartbeat: true,
-  activity_completed: true,
-  activity_failed: true,
-  timer_started: true,
-  timer_fired: true,
-  signal_received: true,
-  side_effect: true,
-  compensation_started: true,
-  labels_changed: true,
-  patched: true,
-  child_started: true,
-  child_begun: true,
-  child_attempt_failed: true,
-  child_completed: true,
-  child_failed: true,
-  update_requested: true,
-  update_accepted: true,
-  update_rejected: true,
-  update_completed: true,
-};
-
 /**
- * A name in camel case.
+ * The hook of each type of event.
  *
  * @internal
  */
-export type Camel<Name extends string> = Name extends `${infer First}_${infer Rest}`
-  ? `${First}${Capitalize<Camel<Rest>>}`
-  : Name;
-
-/**
- * The hook of each type of event: the type in camel case.
- *
- * @internal
- */
-export const hookNames: { readonly [Type in WorkflowEvent["type"]]: Camel<Type> } = /* @__PURE__ */ camelNames();
-
-function camelNames(): { readonly [Type in WorkflowEvent["type"]]: Camel<Type> } {
-  const toCamel = (type: string) => type.replace(/_./g, ([, letter]) => letter.toUpperCase());
-  return Object.fromEntries(Object.keys(eventTypes).map((type) => [type, toCamel(type)])) as never;
-}
+export const hookNames = {
+  workflow_started: "workflowStarted",
+  workflow_completed: "workflowCompleted",
+  workflow_failed: "workflowFailed",
+  workflow_canceled: "workflowCanceled",
+  cancel_requested: "cancelRequested",
+  activity_started: "activityStarted",
+  activity_attempt_failed: "activityAttemptFailed",
+  activity_heartbeat: "activityHeartbeat",
+  activity_completed: "activityCompleted",
+  activity_failed: "activityFailed",
+  timer_started: "timerStarted",
+  timer_fired: "timerFired",
+  signal_received: "signalReceived",
+  side_effect: "sideEffect",
+  compensation_started: "compensationStarted",
+  labels_changed: "labelsChanged",
+  patched: "patched",
+  child_started: "childStarted",
+  child_begun: "childBegun",
+  child_attempt_failed: "childAttemptFailed",
+  child_completed: "childCompleted",
+  child_failed: "childFailed",
+  update_requested: "updateRequested",
+  update_accepted: "updateAccepted",
+  update_rejected: "updateRejected",
+  update_completed: "updateCompleted",
+} as const satisfies Record<WorkflowEvent["type"], string>;
 
 /**
  * The names of all hooks. The keys of an object do not contain the methods of its class.
