@@ -64,7 +64,8 @@ const startSignalOptions: Readonly<Record<keyof StartSignal, true>> = {
 const updateOptions: Readonly<Record<keyof UpdateOptions, true>> = { updateId: true, signal: true, headers: true };
 
 export class Requests implements HandleCalls {
-  readonly #supervisor: Supervisor;
+  /** Which runs are live, and how they end. */
+  readonly supervisor: Supervisor;
   readonly #settings: Settings;
   readonly #maxBytes: number | undefined;
   /** Begins the IDs of messages for which the caller chose none. Made late: no module of a worker may draw a random number. */
@@ -74,16 +75,11 @@ export class Requests implements HandleCalls {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#maxBytes = settings.runs.stamp.maxPayloadBytes;
-    this.#supervisor = new Supervisor(settings, this);
-  }
-
-  /** Which runs are live, and how they end. */
-  get supervisor(): Supervisor {
-    return this.#supervisor;
+    this.supervisor = new Supervisor(settings, this);
   }
 
   execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<unknown> {
-    const supervisor = this.#supervisor;
+    const supervisor = this.supervisor;
     const action = "execute workflow";
     let signals: readonly CallOf<"signal">[] | undefined;
     return this.#call(action, id, (changes): CallOf<"execute"> => {
@@ -150,7 +146,7 @@ export class Requests implements HandleCalls {
     const { firstRunId } = run.chain;
     const cancel = () => {
       const reason = reasonText(signal.reason);
-      this.#supervisor.delivery.cancel({ id, firstRunId }, reason).catch(() => {}); // the run was suspended, or has ended
+      this.supervisor.delivery.cancel({ id, firstRunId }, reason).catch(() => {}); // the run was suspended, or has ended
     };
     if (signal.aborted) return cancel();
     const forget = onAbort(signal, cancel);
@@ -175,7 +171,7 @@ export class Requests implements HandleCalls {
       if (headers === undefined) headers = options.headers;
       return this.#signalCall(action, id, checked, payload, headers, signalId, options.senderId);
     }, (call) => {
-      return this.#supervisor.delivery.post(
+      return this.supervisor.delivery.post(
         "signal",
         target,
         signalEvent(call, this.#settings.clock.now()),
@@ -227,12 +223,12 @@ export class Requests implements HandleCalls {
       const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, checked)));
       return { kind: "query", workflowId: id, name: checked, args: copies };
     }, async ({ name, args }) => {
-      const { delivery, environment, timing } = this.#supervisor;
+      const { delivery, environment, timing } = this.supervisor;
       const run = givenState === undefined ? delivery.live(target) : undefined;
       const answer = run?.begun ? await run.query(name, args) : undefined;
       if (answer !== undefined) return answer.value;
       const state = givenState ?? await delivery.load("query", target);
-      const workflow = this.#supervisor.codeOf(state, action);
+      const workflow = this.supervisor.codeOf(state, action);
       const { startAt } = state.history[0] as WorkflowStartedEvent;
       const early = state.status === "running" && startAt !== undefined ? startAt - timing.clock.now() : 0;
       if (early > 0) throw notFound("query", id, `its code begins in ${early} ms`);
@@ -268,7 +264,7 @@ export class Requests implements HandleCalls {
     }, async (request) => {
       const { signal } = options;
       signal?.throwIfAborted();
-      return await abortable(this.#supervisor.updates.send(target, request, signal), signal);
+      return await abortable(this.supervisor.updates.send(target, request, signal), signal);
     });
   }
 
@@ -286,7 +282,7 @@ export class Requests implements HandleCalls {
     return this.#call(action, id, ({ reason = given }) => {
       checkOptionalString("reason", reason, action, id);
       return { kind, workflowId: id, reason };
-    }, ({ reason }) => this.#supervisor.delivery[kind](target, reason)) as Promise<void>;
+    }, ({ reason }) => this.supervisor.delivery[kind](target, reason)) as Promise<void>;
   }
 
   describe(target: Target, options: DescribeOptions = noOptions): Promise<WorkflowDescription> {
@@ -298,7 +294,7 @@ export class Requests implements HandleCalls {
       checkBoolean("history", history, action, id);
       return { kind: "describe", workflowId: id, history };
     }, async (call) => {
-      const { delivery, liveRuns } = this.#supervisor;
+      const { delivery, liveRuns } = this.supervisor;
       const state = call.history ? await delivery.load("describe", target) : undefined;
       const head = state ?? await delivery.head("describe", target);
       const { workflowId: _1, firstRunId: _2, parent: _3, history: _4, labels = {}, ...rest } = head as
@@ -325,7 +321,7 @@ export class Requests implements HandleCalls {
   ): Promise<unknown> {
     try {
       checkText("id", id, action);
-      this.#supervisor.timing.turns.call();
+      this.supervisor.timing.turns.call();
       return quiet(callThrough(this.#settings.activities, check, make) as Promise<unknown>);
     } catch (error) {
       return Deferred.rejected(error);
