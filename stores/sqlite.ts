@@ -260,7 +260,7 @@ export class SqliteStore implements WorkflowStore {
       owner,
       wakeAt: dueAt(wakeAt),
       columns: begins ? this.#values.columns(head, inputs, outcome) : undefined,
-      next: { status, updatedAt, outcome, labels: labels && JSON.stringify(labels) },
+      next: { status, updatedAt, outcome, labels: begins ? undefined : labels && JSON.stringify(labels) },
       added: kind === "confirm" ? undefined : addedOf(events, history),
     }], (found) => {
       if (found !== undefined) throw conflict(copy, found);
