@@ -288,13 +288,14 @@ Deno.test("allHandlersFinished() is false while the handler of an update runs", 
   assertEquals(await result(workflow, { updates: [{ atMs: 5, name: "change", input: [1] }] }), false);
 });
 
+async function withRemovedHandler(): Promise<void> {
+  setHandler(change, () => "changed");
+  setHandler(change, undefined);
+  await sleep("1 day");
+}
+
 Deno.test("setHandler(): an update whose handler was removed is refused", async () => {
-  const workflow = async () => {
-    setHandler(change, () => "changed");
-    setHandler(change, undefined);
-    await sleep("1 day");
-  };
-  await once(workflow, {}, async (_, executor) => {
+  await once(withRemovedHandler, {}, async (_, executor) => {
     await assertRejects(
       () => executor.update("once", "change", [1]),
       Error,
@@ -317,12 +318,7 @@ Deno.test("setDefaultSignalHandler(undefined): signals wait again, for a handler
 });
 
 Deno.test("setHandler(): an update whose handler was removed leaves nothing in the history", async () => {
-  const workflow = async () => {
-    setHandler(change, () => "changed");
-    setHandler(change, undefined);
-    await sleep("1 day");
-  };
-  await once(workflow, {}, async (handle, executor) => {
+  await once(withRemovedHandler, {}, async (handle, executor) => {
     await assertRejects(() => executor.update("once", "change", [1]), Error, "No registered handler");
     const { history } = await handle.describe({ history: true });
     assertEquals(history.some(({ type }) => type.startsWith("update_")), false);

@@ -68,18 +68,26 @@ export class TestWorkflowEnvironment {
     this[Symbol.asyncDispose] = () => this.teardown();
   }
 
+  static async #create(
+    makeTime: () => EnvironmentTime,
+    options: LocalTestWorkflowEnvironmentOptions,
+  ): Promise<TestWorkflowEnvironment> {
+    const action = "create a test environment";
+    checkTemporalOptions("TestWorkflowEnvironment.createTimeSkipping, createLocal", options, action);
+    checkTemporalOptions("new Client, new WorkflowClient", options.client, "create a client", undefined, "client");
+    return await Promise.resolve(new TestWorkflowEnvironment(makeTime(), options));
+  }
+
   /** Makes an environment whose time skips while somebody waits for the result of a workflow. It needs no time to begin. */
-  static async createTimeSkipping(
+  static createTimeSkipping(
     options: TimeSkippingTestWorkflowEnvironmentOptions = {},
   ): Promise<TestWorkflowEnvironment> {
-    checkEnvironmentOptions(options); // before a time begins
-    return await Promise.resolve(new TestWorkflowEnvironment(skippingTime(), options));
+    return TestWorkflowEnvironment.#create(skippingTime, options);
   }
 
   /** Makes an environment in real time. */
-  static async createLocal(options: LocalTestWorkflowEnvironmentOptions = {}): Promise<TestWorkflowEnvironment> {
-    checkEnvironmentOptions(options);
-    return await Promise.resolve(new TestWorkflowEnvironment(realTime(), options));
+  static createLocal(options: LocalTestWorkflowEnvironmentOptions = {}): Promise<TestWorkflowEnvironment> {
+    return TestWorkflowEnvironment.#create(realTime, options);
   }
 
   /** Not supported: it would need a server. */
@@ -109,13 +117,4 @@ export class TestWorkflowEnvironment {
   createNexusEndpoint(): Promise<never> {
     return Promise.reject(notHere("Nexus", "test the workflow behind the operation"));
   }
-}
-
-function checkEnvironmentOptions(options: LocalTestWorkflowEnvironmentOptions): void {
-  checkTemporalOptions(
-    "TestWorkflowEnvironment.createTimeSkipping, createLocal",
-    options,
-    "create a test environment",
-  );
-  checkTemporalOptions("new Client, new WorkflowClient", options.client, "create a client", undefined, "client");
 }
