@@ -91,12 +91,15 @@ export class Events {
   readonly run: ReadRun;
   readonly startedAt: number;
   readonly #asked = new Map<number | string, Asked>();
+  /** The names of compensations as the pictures have them. */
+  readonly #compensations = new Map<WorkflowEvent, string | undefined>();
 
   constructor(state: WorkflowState, options: ReadOptions = {}) {
     this.history = state.history;
     this.run = readRun(state, options);
     this.startedAt = this.run.startedAt;
-    for (const event of state.history) {
+    for (const [index, event] of state.history.entries()) {
+      if (event.type === "compensation_started") this.#compensations.set(event, this.run.owners[index]?.name);
       const key = keyOf(event);
       if (key !== undefined && !this.#asked.has(key)) this.#asked.set(key, event as Asked);
     }
@@ -117,7 +120,7 @@ export class Events {
 
   /** The name of what an event is about. */
   nameOf(event: WorkflowEvent): string | undefined {
-    if (event.type === "compensation_started") return this.run.owners[this.history.indexOf(event)]?.name;
+    if (event.type === "compensation_started") return this.#compensations.get(event);
     const asked = "name" in event ? event : this.askedBy(event);
     return asked !== undefined && "name" in asked ? asked.name : undefined;
   }
