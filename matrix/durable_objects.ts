@@ -7,7 +7,7 @@
 
 import type { Build } from "./build.ts";
 import { load } from "./install.ts";
-import { isStoredAsCompleted } from "./stored.ts";
+import { endsUncalled } from "./stored.ts";
 import { run as runProgram, tryInstalled } from "../tools/package/npm.ts";
 
 /** workerd with the objects of `entries/durable_objects.ts`, on a folder that outlives it. */
@@ -75,9 +75,8 @@ class Workerd {
   }
 
   /** Waits until a workflow is completed, although nobody calls its object. */
-  async endsUncalled(id: string): Promise<void> {
-    const isOver = () => isStoredAsCompleted(this.#folder, id);
-    await eventually(`workflow "${id}" ends, and nobody calls its object`, async () => await isOver() || undefined);
+  endsUncalled(id: string): Promise<void> {
+    return endsUncalled(this.#folder, id);
   }
 
   /** Waits until a workflow has ended. Asks rarely: a question keeps the object in memory. */

@@ -11,7 +11,7 @@
 import { Build } from "./build.ts";
 import { cacheFolder, findBinary, load, output, versionOf } from "./install.ts";
 import { testObjects } from "./durable_objects.ts";
-import { isStoredAsCompleted } from "./stored.ts";
+import { endsUncalled } from "./stored.ts";
 
 /** A server that runs. */
 interface Server {
@@ -164,14 +164,6 @@ async function ended(server: Server, id: string): Promise<{ result: string; crea
   throw new Error(`Workflow "${id}" has not ended`);
 }
 
-/** Waits until a workflow is completed by the alarm of its object, which comes without a request. */
-async function endsUncalled(folder: string, id: string): Promise<void> {
-  for (const end = Date.now() + SILENCE_MS; !await isStoredAsCompleted(folder, id);) {
-    if (Date.now() > end) throw new Error(`Workflow "${id}" has not ended without a request`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 /**
  * An approval, and one that nobody decides. If the state is durable, everything between them happens in another process, and the decision
  * comes a day later by its clock.
@@ -193,6 +185,7 @@ async function approve({ start, isDurable }: Platform, folder: string): Promise<
     const chair = await ended(server, "chair");
     expect(chair.result, "a chair: approved by Ada");
     if (isDurable && chair.updatedAt - chair.createdAt < DAY_MS) throw new Error("The decision came too early");
+    // The alarm comes without a request.
     if (isDurable) await endsUncalled(`${folder}/state`, "lamp");
     await restart();
     const lamp = await ended(server, "lamp");

@@ -15,11 +15,19 @@ function databasesIn(folder: string): string[] {
 }
 
 /**
- * Whether a workflow is stored as completed.
+ * Waits until a workflow is completed, although nobody calls its object.
  *
  * @param folder The folder in which Miniflare keeps the objects.
  */
-export async function isStoredAsCompleted(folder: string, workflowId: string): Promise<boolean> {
+export async function endsUncalled(folder: string, workflowId: string): Promise<void> {
+  for (const end = Date.now() + 120_000; !await isStoredAsCompleted(folder, workflowId);) {
+    if (Date.now() > end) throw new Error(`Workflow "${workflowId}" has not ended without a call`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Whether a workflow is stored as completed. */
+async function isStoredAsCompleted(folder: string, workflowId: string): Promise<boolean> {
   // Copies, because whoever opens the file of workerd would take part in its log. The log comes first: the file may get its pages.
   const copy = await Deno.makeTempDir({ prefix: "rockpool-stored-" });
   try {
