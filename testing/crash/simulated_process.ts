@@ -127,11 +127,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
         const fake = fakeOf(replacement, name) ?? replaceActivity?.(activity, name);
         if (fake !== undefined && typeof fake !== "function") return fake; // the executor refuses it
         const run = fake === undefined ? activity : mutatedAs(activity, fake);
-        const about = {
-          name,
-          replaced: fake !== undefined,
-          now: () => world.clock.now(),
-        };
+        const about = { name, replaced: fake !== undefined, now: () => world.clock.now() };
         return recording(
           about,
           (input, context, call) => {
